@@ -1,0 +1,1 @@
+"""The published API documents, one package each."""

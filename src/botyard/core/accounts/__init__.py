@@ -1,0 +1,1 @@
+"""Accounts: one identity for every document."""

@@ -1,0 +1,1 @@
+"""The registry of bots of every kind."""

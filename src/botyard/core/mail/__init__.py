@@ -1,0 +1,1 @@
+"""Outgoing mail: written with the transaction that wants it, delivered after its commit."""

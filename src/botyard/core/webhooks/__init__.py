@@ -1,0 +1,1 @@
+"""Outgoing webhooks: what happened, told to addresses that users registered, at least once and signed."""

@@ -1,0 +1,1 @@
+"""What contracts and dashboard share about HTTP."""

@@ -1,0 +1,1 @@
+"""What one kind of bot needs; features do not know each other."""

@@ -1,0 +1,1 @@
+"""Chatbots: datasets, training, versions and deployments, conversations, knowledge, templates, analytics."""

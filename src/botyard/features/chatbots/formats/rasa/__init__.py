@@ -1,0 +1,1 @@
+"""Projects of Rasa in YAML: training data, domain, rules, stories and flows."""

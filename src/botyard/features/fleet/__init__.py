@@ -1,0 +1,1 @@
+"""Remote agents: commands, presence, logs, messages and what they sync."""

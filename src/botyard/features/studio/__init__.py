@@ -1,0 +1,1 @@
+"""Publishing on social platforms: the port, the platforms, and what their calls cost."""

@@ -1,0 +1,1 @@
+"""One module per platform; each registers under the entry point `botyard.platforms`."""

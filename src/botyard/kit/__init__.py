@@ -1,0 +1,1 @@
+"""What has no domain: storage, errors, time, ids, money, outgoing HTTP."""
