@@ -60,9 +60,15 @@ async def misplaced(page: Page) -> list[str]:
     return [each for script in (OUTGROWN, TOUCHING) for each in await page.evaluate(script)]
 
 
+async def widen(page: Page, width: int, height: int = 900) -> None:
+    """Make the screen this wide, and wait until the page's scripts know of it: it is drawn anew only then."""
+    await page.set_viewport_size(ViewportSize(width=width, height=height))
+    await page.evaluate("new Promise(drawn => requestAnimationFrame(drawn))")
+
+
 async def turn(tab: Tab, mode: str) -> None:
     """Let the screen be of a mode, for the page that is open and for the next ones."""
-    await tab.page.set_viewport_size(ViewportSize(**(PHONE if "phone" in mode else DESK)))
+    await widen(tab.page, **(PHONE if "phone" in mode else DESK))
     await tab.page.emulate_media(color_scheme="dark" if "dark" in mode else "light")
 
 
@@ -81,7 +87,7 @@ async def wrong_with(tab: Tab, what: str, modes: Sequence[str]) -> list[str]:
         wrong += [f"{what}, {mode}: {each}" for each in await violations(tab.page)]
         wrong += [f"{what}, {mode}: {each}" for each in await misplaced(tab.page)]
     for width in WIDTHS:
-        await tab.page.set_viewport_size(ViewportSize(width=width, height=900))
+        await widen(tab.page, width)
         wrong += [f"{what}, {width} wide: {each}" for each in await misplaced(tab.page)]
     await show(tab, modes[0])
     return wrong

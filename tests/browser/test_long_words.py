@@ -1,11 +1,10 @@
 """What people name without a space in it, as long as it may be: it goes on in the next line, and pushes nothing away."""
 
 import pytest
-from playwright.async_api import ViewportSize
 
 from tests import loopback
 from tests.browser.conftest import OpenTab, Tab
-from tests.browser.looks import OUTGROWN
+from tests.browser.looks import OUTGROWN, widen
 from tests.browser.yard import ADMIN_PASSWORD, PASSWORD, Yard, make_account, make_bot
 
 pytestmark = pytest.mark.browser
@@ -53,7 +52,7 @@ async def broken(tab: Tab, *paths: str) -> list[str]:
         await tab.page.goto("about:blank")  # or the part behind the # alone would open nothing
         await tab.go(path)
         for width in WIDTHS:
-            await tab.page.set_viewport_size(ViewportSize(width=width, height=900))
+            await widen(tab.page, width)
             wrong = [*await tab.page.evaluate(OUTGROWN), *await tab.page.evaluate(STICKS_OUT)]
             found += [f"{path[:40]}, {width} wide: {each}" for each in wrong]
     return found

@@ -1,7 +1,9 @@
 """What a session does beside its commit, or instead of it; and what JSON is when it comes back."""
 
 import asyncio
+import gc
 import json
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +16,7 @@ from botyard.core.jobs.models import JobRow
 from botyard.core.jobs.types import JobState
 from botyard.core.mail.models import Outgoing
 from botyard.kit import clock
-from botyard.kit.db import AnyJson, Base, Database, Json, Session
+from botyard.kit.db import AnyJson, Base, Database, Json, Session, Stores
 from botyard.migrations import tables
 
 assert tables.ALL
@@ -160,3 +162,29 @@ async def test_a_connection_that_is_closed_in_the_middle_of_writing_lets_others_
     async with asyncio.timeout(5), db.session() as other:
         await other.execute(select(1))
     assert cursor is not None
+
+
+async def test_a_session_that_is_under_way_when_the_stores_close_leaves_no_connection_open(
+    stores: Stores,
+) -> None:
+    db = Database(stores)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger() -> None:
+        async with db.session() as session:
+            await session.execute(select(1))
+            begun.set()
+            await go_on.wait()
+
+    lingering = asyncio.create_task(linger())
+    await begun.wait()
+    closing = asyncio.create_task(db.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await lingering
+    await closing
+
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert [str(each.message) for each in left if each.category is ResourceWarning] == []

@@ -5,6 +5,7 @@ On SQLite they are two files, because a busy job engine on the same file takes i
 cannot write; PostgreSQL has one pool.
 """
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 # PostgreSQL ends the session of a process that was frozen inside a transaction, and with it its locks,
 # before the jobs of that process go to others (30 s): they could not take them otherwise.
 IDLE_TRANSACTION_MS = 25_000
+_GRACE_S = 2.0  # that what is under way has to end when the stores are closed
 BUSY_TIMEOUT_MS = 30_000  # the job engine is a second writer on the main file; waits of 868 ms were measured
 
 _NAMES = {
@@ -283,6 +285,9 @@ class Database:
         self.stores = stores
         self.parts = Parts()
         self._closed = False
+        self._sessions: set[Session] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         if stores.embedded:
             Path(str(stores.main.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A pool of one connection is the in-process lock of SQLite's single writer.
@@ -325,8 +330,15 @@ class Database:
         if self._closed:  # a task that outlived it would open connections that nobody closes
             raise Unavailable("The server is stopping; send it again in a moment.", retry_after_s=1)
         session = Session(engine, parts=self.parts, expire_on_commit=False)
-        async with self._watched(session), session:
-            yield session
+        self._sessions.add(session)
+        self._idle.clear()
+        try:
+            async with self._watched(session), session:
+                yield session
+        finally:
+            self._sessions.discard(session)
+            if not self._sessions:
+                self._idle.set()
 
     @asynccontextmanager
     async def _watched(self, session: Session) -> AsyncIterator[None]:
@@ -347,8 +359,14 @@ class Database:
             yield session
 
     async def close(self) -> None:
-        """Close every connection; sessions that are asked for later are refused."""
+        """Close every connection, once the sessions under way have ended; those asked for from now on are refused.
+
+        It does not wait long: one that goes on for more than two seconds keeps its connection until the process ends.
+        """
         self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                await self._idle.wait()
         for engine in {
             id(e.sync_engine): e for e in (self.writer, self.readers, self.stream_readers)
         }.values():
