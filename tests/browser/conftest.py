@@ -54,7 +54,11 @@ def chatbot(yard: Yard) -> str:
 async def browser(chromium: str) -> AsyncIterator[Browser]:
     """Chromium without a head."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(
+            executable_path=chromium,
+            args=list(_ARGUMENTS),
+            ignore_default_args=["--hide-scrollbars"],  # people see them
+        )
         yield browser
         await browser.close()
 

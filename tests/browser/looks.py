@@ -20,7 +20,8 @@ MODES: dict[str, dict[str, Any]] = {
 # shown in the other light as well.
 OPENED_AS = {"light": ("light", "dark"), "dark phone": ("dark phone", "phone")}
 
-WIDTHS = (320, 768, 1024, 1280)  # a phone at its narrowest, a tablet both ways, a small laptop
+BAR = 15  # that scrolls the page, and lies over it on phones
+WIDTHS = (320 + BAR, 768, 1024, 1280)  # a phone at its narrowest, a tablet both ways, a small laptop
 # What is wider than the screen, and cards out of which something sticks, by their first words.
 OUTGROWN = """
 (() => {
@@ -42,6 +43,15 @@ TOUCHING = """
     ? [`${left} and ${right} pixels between the edges and "${row.innerText.slice(0, 40)}"`] : [];
 }))]
 """
+# Boxes that scroll although next to nothing is out of sight, by their classes and first words.
+SCROLLING_FOR_NOTHING = """
+[...document.querySelectorAll("body *")].filter(box => {
+  const { overflowX, overflowY } = getComputedStyle(box);
+  const [across, down] = [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
+  const scrolls = (how, by) => ["auto", "scroll"].includes(how) && by > 0 && by < 6;
+  return box.tagName !== "TEXTAREA" && (scrolls(overflowX, across) || scrolls(overflowY, down));
+}).map(box => `"${box.className} ${box.innerText.slice(0, 40)}" scrolls for next to nothing`)
+"""
 
 
 async def violations(page: Page) -> list[str]:
@@ -56,8 +66,10 @@ async def violations(page: Page) -> list[str]:
 
 
 async def misplaced(page: Page) -> list[str]:
-    """What sticks out of the screen or of its card, or touches the card's edge, in words."""
-    return [each for script in (OUTGROWN, TOUCHING) for each in await page.evaluate(script)]
+    """What sticks out of its place, touches the edge of its card or scrolls for nothing, in words."""
+    return [
+        each for script in (OUTGROWN, TOUCHING, SCROLLING_FOR_NOTHING) for each in await page.evaluate(script)
+    ]
 
 
 async def widen(page: Page, width: int, height: int = 900) -> None:

@@ -4,12 +4,12 @@ import pytest
 
 from tests import loopback
 from tests.browser.conftest import OpenTab, Tab
-from tests.browser.looks import OUTGROWN, widen
+from tests.browser.looks import BAR, OUTGROWN, widen
 from tests.browser.yard import ADMIN_PASSWORD, PASSWORD, Yard, make_account, make_bot
 
 pytestmark = pytest.mark.browser
 NAME = "q" * 30
-WIDTHS = (1440, 1100, 390, 320)
+WIDTHS = (1440, 1100, 390, 320 + BAR)
 STICKS_OUT = """
 [...document.querySelectorAll(".rail .me, dialog:modal")]
   .filter(box => box.checkVisibility())

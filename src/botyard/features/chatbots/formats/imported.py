@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from botyard.features.chatbots.content import Content
 from botyard.features.chatbots.examples import MAX_EXAMPLES, NewExample, problem_of, trimmed
+from botyard.kit.amounts import amount
 from botyard.kit.errors import Invalid
 
 MAX_INPUT = 50 * 1024 * 1024  # bytes of a file
@@ -64,7 +65,7 @@ class Report:
     def mapped(self, what: str, count: int = 1) -> None:
         """Say that something arrived whole: `7 intents`."""
         if count:
-            self._note("mapped", "", "", f"{count} {_singular(what) if count == 1 else what}")
+            self._note("mapped", "", "", f"{amount(count)} {_singular(what) if count == 1 else what}")
 
     def partly(self, kind: str, what: str, why: str) -> None:
         """Say what arrived in part: a kind such as `slot`, its name, and what is missing."""
