@@ -29,7 +29,7 @@ class Html(HTMLParser):
         self.words: list[str] = []
         self._inside: list[str] = []
         self.scripts: list[str] = []
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))  # a place to break a word at is within it
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
