@@ -255,7 +255,9 @@ class Yard:
         log.warning(
             "database_is_empty",
             left_behind=str(files.main.database),
-            remedy="Nothing is taken over from that file. To go on with what is in it, leave BOTYARD_DATABASE_URL empty.",
+            remedy="Nothing is taken over from that file. To go on with what is in it, leave BOTYARD_DATABASE_URL empty; "
+            "to move it here, stop everything, make the PostgreSQL database anew, and run: botyard migrate "
+            f"--from-sqlite {files.main.database}",
         )
 
     async def _make_first_admin(self) -> None:

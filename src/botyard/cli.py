@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -169,17 +169,52 @@ async def _work(chosen: Settings) -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    from_sqlite: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Main SQLite file of an installation, whose rows all go to the PostgreSQL that "
+            "BOTYARD_DATABASE_URL names. Stop its server first, and keep BOTYARD_DATA_DIR, which has its keys. "
+            "The files are renamed afterwards.",
+        ),
+    ] = None,
+) -> None:
     """Bring the database to this version's schema; a server does it at its start, too."""
     from botyard import migrations
     from botyard.core.jobs import transact
     from botyard.migrations import tables
 
     assert tables.ALL
+    if from_sqlite is not None:
+        _move(settings(), from_sqlite)
+        return
     stores = settings().stores
     changed = migrations.upgrade(stores)
     transact.prepare(stores)  # the job engine's own tables
     out.print(f"Changed: {', '.join(changed)}." if changed else "The database has the newest schema already.")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far something is: what is yielded gets how much is done, and of how much."""
+    from rich.progress import Progress
+
+    with Progress(console=err) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _move(chosen: Settings, file: Path) -> None:
+    from botyard import maintenance, server, transfer
+
+    with server.lock(chosen.data_dir), _bar("Moving") as progress:
+        moved = run(maintenance.move(chosen, file, progress=progress))
+    out.print(
+        f"{moved} rows are in PostgreSQL now. Start with the same BOTYARD_DATABASE_URL and BOTYARD_DATA_DIR; "
+        f"the files are kept as *{transfer.SUFFIX}.",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -226,18 +261,12 @@ def vault_rotate(
     ] = False,
 ) -> None:
     """Make a new master key and seal the data keys under it, while the server runs or not."""
-    from rich.progress import Progress
-
     from botyard import maintenance
 
-    with Progress(console=err) as progress:
-        task = progress.add_task("Rotating", total=None)
+    with _bar("Rotating") as progress:
         count = run(
             maintenance.rotate_vault(
-                settings(),
-                reencrypt=reencrypt,
-                one_file=this_machine_only,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
+                settings(), reencrypt=reencrypt, one_file=this_machine_only, progress=progress
             )
         )
     keys = "1 data key is" if count == 1 else f"{count} data keys are"

@@ -1,10 +1,12 @@
 """What the command line does to a yard that may or may not be running."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from botyard import migrations
+from botyard import migrations, transfer
 from botyard.core import vault
 from botyard.core.accounts import password_change, passwords, profiles, registration, second_factor
 from botyard.core.accounts.errors import NoSuchUser
@@ -196,3 +198,15 @@ async def undo_config(settings: Settings, change_id: int) -> ConfigChange:
     """Take a change back; answers the new change. Raises as `config.undo`."""
     async with opened(settings) as db, db.session() as session:
         return await config.undo(session, change_id, actor=None)
+
+
+async def move(settings: Settings, file: Path, *, progress: Progress) -> int:
+    """Take an installation from its SQLite files into the PostgreSQL of the settings; answers how many rows.
+
+    The caller holds the data folder. Raises as `opened` for the files, whose keys must be there, and `transfer.move`.
+    """
+    source = settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
+    transfer.files(source.stores, settings.stores)
+    async with opened_to_read(source):
+        pass
+    return await asyncio.to_thread(transfer.move, source.stores, settings.stores, progress=progress)

@@ -31,6 +31,7 @@ class Yard:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.settings: dict[str, str] = {}  # BOTYARD_* variables besides its usual ones
         self._process: Command | None = None
         self._clients: list[httpx.Client] = []
 
@@ -43,6 +44,7 @@ class Yard:
             "BOTYARD_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "BOTYARD_LOG_LEVEL": "warning",
             "BOTYARD_PRESENCE_TIMEOUT_S": "30",
+            **self.settings,
         }
         self._process = Command("up", environment=environment, folder=self.folder, output=self.folder / "log")
         deadline = time.monotonic() + 60
