@@ -324,7 +324,7 @@ async def test_duty_that_does_not_end_costs_the_worker_nothing(
         await asyncio.Event().wait()
         return []
 
-    engine = JobEngine(db, timing=Timing(heartbeat_s=0.1, fence_s=1.0, silent_s=2.0, poll_s=0.05))
+    engine = JobEngine(db, timing=Timing(heartbeat_s=0.1, fence_s=4.0, silent_s=8.0, poll_s=0.05))
     monkeypatch.setattr(schedule, "enqueue_due", endless)
     await engine.start()
     try:
