@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 
 from botyard.core.jobs import JobState
 from botyard.core.jobs.models import JobRow
@@ -17,6 +17,24 @@ def unfinished(*which: ColumnElement[bool]) -> Select[TrainingJob]:
         JobRow.state.in_([JobState.queued, JobState.running]),
     )
     return select(TrainingJob).join(JobRow, JobRow.id == TrainingJob.job_id).where(*which, *waits)
+
+
+async def abandoned(session: Session) -> list[tuple[str, str]]:
+    """Trainings that do not know that their jobs have ended, with the reason.
+
+    A job ends without its training where somebody cancels the job itself, it takes too long, or worker after worker
+    dies of it. Whoever ends a training does so before its job ends, so none is found here that is being ended.
+    """
+    over = or_(JobRow.id.is_(None), JobRow.state.not_in([JobState.queued, JobState.running]))
+    query = select(TrainingJob.id, JobRow.state, JobRow.error).outerjoin(
+        JobRow, JobRow.id == TrainingJob.job_id
+    )
+    found = await session.execute(query.where(TrainingJob.state.in_(["queued", "running"]), over))
+    cancelled = "The training was cancelled."
+    return [
+        (training_id, cancelled if state is JobState.cancelled else error or "The training's job is gone.")
+        for training_id, state, error in found
+    ]
 
 
 async def hold(session: Session, training_id: str) -> tuple[TrainingJob, Chatbot] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from botyard.core.jobs import JobContext, Unrecoverable, job
+from botyard.core.jobs import JobContext, Unrecoverable, job, recurring
 from botyard.core.realtime.events import publish
 from botyard.features.chatbots import artifacts, datasets, open_trainings, snapshots, versions
 from botyard.features.chatbots import content as contents
@@ -51,6 +51,16 @@ async def train(ctx: JobContext, *, training_id: str) -> dict[str, Any]:
         raise
     await ctx.progress(100, 100, "Done")
     return await _finish(ctx.db, training_id, (digest, artifact, report), made.report)
+
+
+@recurring("chatbots.settle_trainings", cron="*/5 * * * *")
+async def settle_trainings(ctx: JobContext) -> int:
+    """Let trainings fail whose jobs ended without them; answers how many there were."""
+    async with ctx.db.reader() as session:
+        left = await open_trainings.abandoned(session)
+    for training_id, error in left:
+        await _fail(ctx.db, training_id, error)
+    return len(left)
 
 
 async def _begin(db: Database, training_id: str) -> _Order:

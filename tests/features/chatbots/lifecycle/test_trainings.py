@@ -314,6 +314,47 @@ async def test_a_failed_training_leaves_a_chatbot_what_it_is_without_it(
     assert await status(house, first, alice) == then
 
 
+@pytest.mark.parametrize(
+    ("state", "error", "why"),
+    [
+        (JobState.cancelled, "", "The training was cancelled."),
+        (JobState.failed, "It took too long.", "It took too long."),
+        (None, "", "The training's job is gone."),
+    ],
+)
+async def test_a_training_whose_job_ended_without_it_fails_and_frees_its_chatbot(
+    house: Database, make_user: MakeUser, learns: Learns, state: JobState | None, error: str, why: str
+) -> None:
+    alice = (await make_user("alice")).id
+    async with house.session() as session:
+        asked, waiting = await order(session, alice, times=2)
+        other = await order(session, alice)
+    async with house.session() as session:
+        (await session.get_one(TrainingJob, asked.id)).state = "running"
+        row = await session.get_one(JobRow, asked.job_id)
+        if state is None:
+            await session.delete(row)
+        else:
+            row.state, row.error = state, error
+
+    assert await training_jobs.settle_trainings.run_inline(house) == 1
+    assert await training_jobs.settle_trainings.run_inline(house) == 0
+
+    async with house.reader() as session:
+        failed = await training.get(session, asked.id, owner_id=alice)
+        row = await session.get_one(TrainingJob, asked.id)
+        states = [(await session.get_one(TrainingJob, one.id)).state for one in (waiting, *other)]
+    assert (failed.state, failed.error, row.state, row.completed_at is not None) == (
+        "failed",
+        why,
+        "failed",
+        True,
+    )
+    assert states == ["queued", "queued"]
+    await cancel(house, waiting, alice)
+    assert await status(house, asked, alice) == "draft"
+
+
 async def test_a_finished_training_leaves_a_chatbot_in_training_while_another_waits(
     house: Database, make_user: MakeUser, learns: Learns
 ) -> None:
