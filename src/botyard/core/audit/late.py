@@ -41,9 +41,8 @@ def noting_refusals(data_dir: Path) -> Iterator[None]:
     except (MasterKeyWrong, VaultCorrupt, KeyRefused) as error:
         try:
             _keep(data_dir / FILE, error)
-        except (
-            OSError
-        ) as trouble:  # the error itself says what to do; this file may be on the same broken disk
+        except OSError as trouble:
+            # The error itself says what to do; this file may be on the same broken disk.
             log.warning("refused_start_not_kept", error=str(trouble))
         raise
 

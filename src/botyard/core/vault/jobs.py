@@ -57,9 +57,8 @@ async def _replace_master(ctx: JobContext) -> dict[str, Any]:
             data_dir=settings.data_dir,
             progress=lambda done, total: ctx.progress(done, total, "Replacing the master key"),
         )
-    except (
-        RotationNotPrepared
-    ):  # other machines may have a file of their own, which this process cannot write
+    except RotationNotPrepared:
+        # Other machines may have a file of their own, which this process cannot write.
         return {"master_key": "kept: the key file holds no new key", "data_keys": 0}
     except RotationIncomplete as error:
         raise Unrecoverable(str(error)) from error
