@@ -262,6 +262,17 @@ def test_a_file_that_is_not_there_is_not_made(old: Settings, target: Stores, mov
     assert not old.data_dir.joinpath("botyrad.db").exists()
 
 
+def test_files_of_an_older_version_are_brought_up_first(old: Settings, target: Stores, move: Move) -> None:
+    with migrations.connect(old.stores.stream) as connection:
+        connection.execute(text("UPDATE schema_version_stream SET version_num = '0001'"))
+
+    result = move()
+
+    assert isinstance(result.exception, maintenance.SchemaOld)
+    assert f"BOTYARD_DATABASE_URL=sqlite:///{old.data_dir}/botyard.db" in str(result.exception)
+    assert [name for name, found in rows(target).items() if found] == []
+
+
 def test_keys_that_do_not_fit_move_nothing(old: Settings, target: Stores, move: Move) -> None:
     key = KeyFiles(old.data_dir).master
     key.write_bytes(bytes(reversed(key.read_bytes())))

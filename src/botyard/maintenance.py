@@ -207,6 +207,11 @@ async def move(settings: Settings, file: Path, *, progress: Progress) -> int:
     """
     source = settings.model_copy(update={"database_url": f"sqlite:///{file.resolve()}"})
     transfer.files(source.stores, settings.stores)
-    async with opened_to_read(source):
-        pass
+    try:
+        async with opened_to_read(source):
+            pass
+    except SchemaOld as error:
+        raise SchemaOld(
+            f"{error} Name the file itself for that: BOTYARD_DATABASE_URL={source.database_url}"
+        ) from None
     return await asyncio.to_thread(transfer.move, source.stores, settings.stores, progress=progress)
