@@ -198,7 +198,7 @@ _METRICS = (
 async def _fail(db: Database, training_id: str, error: str) -> None:
     async with db.session() as session:
         held = await open_trainings.hold(session, training_id)
-        if held is None or held[0].state == "cancelled":
+        if held is None or held[0].state not in ("queued", "running"):
             return
         row, chatbot = held
         row.state, row.error, row.completed_at = "failed", error, clock.now()
