@@ -115,10 +115,10 @@ async def test_job_that_this_version_does_not_know_fails_and_says_so(
 async def test_cancelled_before_its_start_a_job_never_runs(
     db: Database, engine: JobEngine, watch: Watch, scene: Scene
 ) -> None:
-    async with db.session() as session:
+    async with db.session() as session:  # in one commit, or a slow machine starts it before it is cancelled
         job_id = await work.add.enqueue(session, first=1, delay_s=0.1)
-    await engine.cancel(job_id)
-    async with db.session() as session:  # released by the same sweep, so it runs after the other would have
+        await engine.cancel(job_id, session)
+        # Released by the same sweep, so it runs after the other would have.
         later = await work.add.enqueue(session, first=1, delay_s=0.1)
     await watch.ended(engine, later)
 
