@@ -511,3 +511,15 @@ async def test_a_user_is_found_and_disabled_and_let_in_again(tab: Tab, yard: Yar
     await page.get_by_role("button", name="Enable").click()
 
     await expect(page.get_by_text("The account is enabled.")).to_be_visible()
+
+
+async def test_signing_in_anew_keeps_the_pages_that_are_open(tab: Tab) -> None:
+    """The new session takes the place of the one that they were opened with."""
+    await tab.go("/fleet")
+    await tab.page.get_by_text("Live", exact=True).wait_for()
+
+    async with tab.page.expect_event("load"):
+        await tab.enter()
+
+    await expect(tab.page).to_have_url(f"{tab.url}/fleet")
+    await expect(tab.page.get_by_role("heading", name="Fleet", level=1)).to_be_visible()

@@ -506,3 +506,14 @@ async def test_a_form_name_made_up_by_the_client_is_not_written_back(ada: Person
 
     assert place(reply) == "#toasts"
     assert json.dumps("onload") not in reply.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "part"])
+async def test_the_way_to_the_door_takes_no_cookie_away(ada: Person, headers: dict[str, str]) -> None:
+    """It may be a newer one by the time that the answer comes."""
+    ada.http.cookies.set("session_token", "of a session that has ended")
+
+    reply = await ada.http.get("/fleet", headers=headers)
+
+    assert "/sign-in" in (reply.headers.get("location") or reply.headers["hx-redirect"])
+    assert "set-cookie" not in reply.headers

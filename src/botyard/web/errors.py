@@ -9,7 +9,6 @@ from fastapi.sse import format_sse_event
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from botyard.edge.caller import COOKIE
 from botyard.edge.errors import NO_ADDRESS, understand
 from botyard.kit.errors import BotyardError, NotFound, SecondFactorRequired, Unauthenticated
 from botyard.web.rendering import render
@@ -87,13 +86,10 @@ def _asks_who(error: BotyardError) -> bool:
 def _to_the_door(request: Request) -> Response:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     address = "/sign-in" if here == "/" or request.method != "GET" else f"/sign-in?next={quote(here)}"
-    response: Response
+    # The cookie stays: who has signed in anew in another tab has a good one by now, which this would take away.
     if request.headers.get("hx-request"):
-        response = Response(headers={"HX-Redirect": address})
-    else:
-        response = RedirectResponse(address, 303)
-    response.delete_cookie(COOKIE)
-    return response
+        return Response(headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
 
 
 def _in_place(request: Request, error: BotyardError) -> str:

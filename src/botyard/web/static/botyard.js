@@ -286,7 +286,8 @@ onStream("after:connection", ({ connection }) => connection.status === 200 && ba
 onStream("error", () => badge("off", "Reconnecting"));
 onStream("close", (detail) => detail.reason !== "message" && badge("off", "Paused"));
 onStream("before:connection", ({ connection }) => connection.attempt > 0 && badge("off", "Reconnecting"));
-document.addEventListener("signed-out", () => location.reload());
+// Who signs in anew in another tab ends this session a moment before the browser has the new one.
+document.addEventListener("signed-out", () => setTimeout(() => location.reload(), 500));
 document.addEventListener("gone", () => {
   badge("gone", "Gone");
   // Whoever deleted it here is being led elsewhere already, and need not be told.
