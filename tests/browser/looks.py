@@ -25,7 +25,8 @@ WIDTHS = (320 + BAR, 768, 1024, 1280)  # a phone at its narrowest, a tablet both
 # What is wider than the screen, and cards out of which something sticks, by their first words.
 OUTGROWN = """
 (() => {
-  const beyond = document.documentElement.scrollWidth - innerWidth;
+  const { scrollWidth, clientWidth } = document.documentElement; // innerWidth has the scrollbar in it
+  const beyond = scrollWidth - clientWidth;
   const cards = [...document.querySelectorAll("main .card")]
     .filter(card => card.scrollWidth > card.clientWidth + 1 && getComputedStyle(card).overflowX === "visible")
     .map(card => `${card.scrollWidth - card.clientWidth} pixels stick out of "${card.innerText.slice(0, 40)}"`);
